@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -360,10 +361,11 @@ func FuzzRedact(f *testing.F) {
 		if len(masked) != len(b) {
 			t.Fatalf("%d bytes became %d", len(b), len(masked))
 		}
-		if len(s) >= shortestForm && strings.Trim(s, "*") != "" && bytes.Contains(masked, []byte(s)) {
+		// What the mask is written with may stand beside a mask, and make a secret of it.
+		if len(s) >= shortestForm && !strings.Contains(s, "*") && bytes.Contains(masked, []byte(s)) {
 			t.Errorf("%q still holds %q", masked, s)
 		}
-		if text := m.text(string(b)); len(s) >= shortestForm && !strings.Contains(s, "•") && strings.Contains(text, s) {
+		if text := m.text(string(b)); len(s) >= shortestForm && utf8.ValidString(s) && !strings.Contains(s, "•") && strings.Contains(text, s) {
 			t.Errorf("%q still holds %q", text, s)
 		}
 	})

@@ -31,9 +31,12 @@ run: ## run the built-in suite against the embedded reference gateway
 .PHONY: test
 test: ## run every test, with the race detector where there is a C compiler
 	@test -n "$(RACE)" || echo "No C compiler, or cgo is off: the tests run without the race detector. Install gcc to have it."
-	$(foreach m,$(filter-out ./,$(MODULES)),$(GO) -C $(m) test $(RACE) -shuffle=on ./... &&) true
-	$(GO) test $(RACE) -shuffle=on $(OTHERS); others=$$?; \
-		$(GO) test $(RACE) -shuffle=on -timeout 20m -p 1 $(LABS) && exit $$others
+	@# All of it runs, whatever fails: what is run again alone must not hide what never ran.
+	@bad=0; run() { echo "$$*"; "$$@" || bad=1; }; \
+		$(foreach m,$(filter-out ./,$(MODULES)),run $(GO) -C $(m) test $(RACE) -shuffle=on ./...;) \
+		run $(GO) test $(RACE) -shuffle=on $(OTHERS); \
+		run $(GO) test $(RACE) -shuffle=on -timeout 20m -p 1 $(LABS); \
+		exit $$bad
 
 .PHONY: print-race print-modules
 print-race: # what the tests are run with, for scripts
